@@ -7484,11 +7484,11 @@ difference, at most 1 in 20 ever has one. With FIXED_HORIZON the same holds for 
 enum Decision {
   """
   Too early, withheld, or undecided: let it run. It is too early until every variant has 100 visitors and 7 days have
-  passed, which covers each weekday. The server's flags --min-visitors and --min-days change both. It is withheld where
+  passed since the start, which covers each weekday. The server's flags --min-visitors and --min-days change both. It is withheld where
   variants cannot be compared. It is undecided while no variant is clearly better and no choice is safe.
   """
   COLLECTING
-  "Every variant is a safe choice, the baseline included. Choose the simplest."
+  "Every variant is a safe choice, the baseline included, and no guardrail speaks against one. Choose the simplest."
   NO_DIFFERENCE
   """
   The leader is better than the baseline, with an ` + "`" + `adjustedPValue` + "`" + ` of at most 0.05, and is a safe choice. If several
@@ -7589,7 +7589,8 @@ type AnytimeComparison {
   pValue: Float!
   """
   The figure relative to the baseline's, with a confidence sequence: the intervals of all looks cover the truth with a
-  probability of 95 %. An end of ±1.8e308 is unknown. Null where the baseline's figure is 0.
+  probability of 95 %. An end of ±1.8e308 is unknown. Null where the baseline's figure is 0. Of rates it compares numbers of
+  conversions, each over its variant's weight: a variant with more visitors than its weight says has more of them.
   """
   uplift: Estimate
 }

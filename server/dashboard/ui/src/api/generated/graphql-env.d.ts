@@ -547,6 +547,20 @@ export type introspection = {
       },
       {
         "kind": "ENUM",
+        "name": "AssignmentUnit",
+        "enumValues": [
+          {
+            "name": "VISITOR",
+            "isDeprecated": false
+          },
+          {
+            "name": "USER",
+            "isDeprecated": false
+          }
+        ]
+      },
+      {
+        "kind": "ENUM",
         "name": "Attribution",
         "enumValues": [
           {
@@ -1938,6 +1952,14 @@ export type introspection = {
               "kind": "SCALAR",
               "name": "Duration"
             }
+          },
+          {
+            "name": "unit",
+            "type": {
+              "kind": "ENUM",
+              "name": "AssignmentUnit"
+            },
+            "defaultValue": "VISITOR"
           },
           {
             "name": "multipleExposures",
@@ -3988,6 +4010,18 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "unit",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "ENUM",
+                "name": "AssignmentUnit"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "updatedAt",
             "type": {
               "kind": "NON_NULL",
@@ -4504,6 +4538,15 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "run",
+            "type": {
+              "kind": "OBJECT",
+              "name": "ExperimentRun"
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "sampleRatio",
             "type": {
               "kind": "NON_NULL",
@@ -4538,6 +4581,43 @@ export type introspection = {
                   }
                 },
                 "defaultValue": "DAY"
+              }
+            ],
+            "isDeprecated": false
+          },
+          {
+            "name": "splits",
+            "type": {
+              "kind": "LIST",
+              "ofType": {
+                "kind": "NON_NULL",
+                "ofType": {
+                  "kind": "OBJECT",
+                  "name": "VisitorSplit"
+                }
+              }
+            },
+            "args": [
+              {
+                "name": "by",
+                "type": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "ENUM",
+                    "name": "SplitDimension"
+                  }
+                }
+              },
+              {
+                "name": "first",
+                "type": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "SCALAR",
+                    "name": "Int"
+                  }
+                },
+                "defaultValue": "20"
               }
             ],
             "isDeprecated": false
@@ -9091,6 +9171,18 @@ export type introspection = {
             "isDeprecated": false
           },
           {
+            "name": "contaminated",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Int"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
             "name": "sampleRatio",
             "type": {
               "kind": "NON_NULL",
@@ -11586,6 +11678,32 @@ export type introspection = {
         ]
       },
       {
+        "kind": "ENUM",
+        "name": "SplitDimension",
+        "enumValues": [
+          {
+            "name": "BROWSER",
+            "isDeprecated": false
+          },
+          {
+            "name": "OS",
+            "isDeprecated": false
+          },
+          {
+            "name": "DEVICE",
+            "isDeprecated": false
+          },
+          {
+            "name": "COUNTRY",
+            "isDeprecated": false
+          },
+          {
+            "name": "LANGUAGE",
+            "isDeprecated": false
+          }
+        ]
+      },
+      {
         "kind": "OBJECT",
         "name": "StartExperimentPayload",
         "fields": [
@@ -12875,6 +12993,13 @@ export type introspection = {
             }
           },
           {
+            "name": "unit",
+            "type": {
+              "kind": "ENUM",
+              "name": "AssignmentUnit"
+            }
+          },
+          {
             "name": "multipleExposures",
             "type": {
               "kind": "ENUM",
@@ -13992,6 +14117,91 @@ export type introspection = {
               "ofType": {
                 "kind": "SCALAR",
                 "name": "String"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          }
+        ],
+        "interfaces": []
+      },
+      {
+        "kind": "OBJECT",
+        "name": "VisitorSplit",
+        "fields": [
+          {
+            "name": "adjustedPValue",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Float"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "contaminated",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Int"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "mismatch",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "Boolean"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "sampleRatio",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "OBJECT",
+                "name": "SampleRatioCheck"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "value",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "SCALAR",
+                "name": "String"
+              }
+            },
+            "args": [],
+            "isDeprecated": false
+          },
+          {
+            "name": "visitors",
+            "type": {
+              "kind": "NON_NULL",
+              "ofType": {
+                "kind": "LIST",
+                "ofType": {
+                  "kind": "NON_NULL",
+                  "ofType": {
+                    "kind": "SCALAR",
+                    "name": "Int"
+                  }
+                }
               }
             },
             "args": [],
