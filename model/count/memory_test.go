@@ -84,9 +84,15 @@ func TestEnter(t *testing.T) {
 				}
 			}
 		}
-		leave := func(name string) {
-			entered[name]()
+		forget := func(name string) (leave func()) {
+			mu.Lock()
+			defer mu.Unlock()
+			leave = entered[name]
 			delete(entered, name)
+			return leave
+		}
+		leave := func(name string) {
+			forget(name)()
 			synctest.Wait()
 		}
 		many, other := WithTurn(t.Context()), WithTurn(t.Context())
@@ -101,7 +107,7 @@ func TestEnter(t *testing.T) {
 		expect("first")
 		stop()
 		synctest.Wait()
-		delete(entered, "impatient")
+		forget("impatient")
 		enter(other, "patient", 60)
 		expect("first", "patient")
 		leave("first")
@@ -110,7 +116,7 @@ func TestEnter(t *testing.T) {
 		enter(t.Context(), "without a turn", 30)
 		enter(t.Context(), "another", 30)
 		expect("second", "without a turn", "another")
-		for name := range entered {
+		for _, name := range []string{"second", "without a turn", "another"} {
 			leave(name)
 		}
 	})

@@ -109,7 +109,7 @@ func (v *values) texts(ctx context.Context) ([]Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	page := valuePage{limit: v.Limit}
+	page := valuePage{limit: v.Limit, found: []Value{}}
 	for text, sessions := range counts {
 		page.add(Value{text, sessions})
 	}
@@ -158,7 +158,7 @@ func (v *values) visitors(ctx context.Context) ([]Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	page := valuePage{limit: v.Limit}
+	page := valuePage{limit: v.Limit, found: []Value{}}
 	for _, one := range chosen {
 		if sessions := int(one.sessions.Load()); sessions > 0 {
 			page.add(Value{one.key, sessions})

@@ -312,20 +312,19 @@ func (e *eraser) forget(ctx context.Context, visitors []string, before model.Mil
 	if err != nil {
 		return err
 	}
+	const them = "site_id = ? AND visitor IN (?)"
 	for chunk := range slices.Chunk(slices.Concat(visitors, gone), insertChunk) {
 		if err := e.forgetExposures(ctx, chunk); err != nil {
 			return err
 		}
-		if _, err := e.tx.NewDelete().Table("kept_assignments").Where("site_id = ? AND visitor IN (?)", e.site.ID, bun.List(chunk)).Exec(ctx); err != nil {
+		if _, err := e.tx.NewDelete().Table("kept_assignments").Where(them, e.site.ID, bun.List(chunk)).Exec(ctx); err != nil {
 			return err
 		}
-		// Whose a device is that links still name, its next message is to find.
-		const unlinked = "site_id = ? AND visitor IN (?) AND NOT EXISTS (SELECT 1 FROM links WHERE links.site_id = visitors.site_id AND links.device = visitors.visitor)"
-		ids := e.tx.NewSelect().Table("visitors").Column("id").Where(unlinked, e.site.ID, bun.List(chunk))
+		ids := e.tx.NewSelect().Table("visitors").Column("id").Where(them, e.site.ID, bun.List(chunk))
 		if _, err := e.tx.NewDelete().Table("visitor_users").Where("site_id = ? AND visitor_id IN (?)", e.site.ID, ids).Exec(ctx); err != nil {
 			return err
 		}
-		if _, err := e.tx.NewDelete().Table("visitors").Where(unlinked, e.site.ID, bun.List(chunk)).Exec(ctx); err != nil {
+		if _, err := e.tx.NewDelete().Table("visitors").Where(them, e.site.ID, bun.List(chunk)).Exec(ctx); err != nil {
 			return err
 		}
 	}

@@ -81,6 +81,38 @@ type visitorUserRow struct {
 	Revision  int64
 }
 
+// eachOldLink calls do with the links of devices that are visitors again: a site that keeps sessions for a time only forgets a visitor
+// with the last one, but not the links of the last day.
+func (w *writer) eachOldLink(ctx context.Context, do func(user string, l link)) error {
+	if w.options.RetentionDays == nil {
+		return nil
+	}
+	var devices []string
+	for _, v := range w.visitors {
+		if v.isNew {
+			devices = append(devices, v.key)
+		}
+	}
+	for chunk := range slices.Chunk(devices, insertChunk) {
+		rows, err := w.tx.QueryContext(ctx, "SELECT user_id, at, place, device FROM links WHERE site_id = ? AND device IN (?)", w.site, bun.List(chunk))
+		if err != nil {
+			return err
+		}
+		if err := eachOf(rows, func() error {
+			var user string
+			var l link
+			if err := rows.Scan(&user, (*int64)(&l.at), &l.place, &l.device); err != nil {
+				return err
+			}
+			do(user, l)
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // compare orders links of a visitor: the first one counts.
 func (r *visitorUserRow) compare(other *visitorUserRow) int {
 	return cmp.Or(cmp.Compare(r.At, other.At), cmp.Compare(r.Place, other.Place), strings.Compare(r.UserID, other.UserID))
@@ -89,13 +121,19 @@ func (r *visitorUserRow) compare(other *visitorUserRow) int {
 // saveVisitorUsers says whose the devices are that the batch links. They are locked, as visitors.
 func (w *writer) saveVisitorUsers(ctx context.Context) error {
 	first := map[int64]*visitorUserRow{} // by visitor
+	add := func(user string, l link) {
+		row := &visitorUserRow{SiteID: w.site, VisitorID: w.byKey[l.device].id, UserID: user, At: l.at, Place: l.place}
+		if known := first[row.VisitorID]; known == nil || row.compare(known) < 0 {
+			first[row.VisitorID] = row
+		}
+	}
 	for _, user := range w.users {
 		for _, l := range user.added {
-			row := &visitorUserRow{SiteID: w.site, VisitorID: w.byKey[l.device].id, UserID: user.id, At: l.at, Place: l.place}
-			if known := first[row.VisitorID]; known == nil || row.compare(known) < 0 {
-				first[row.VisitorID] = row
-			}
+			add(user.id, l)
 		}
+	}
+	if err := w.eachOldLink(ctx, add); err != nil {
+		return err
 	}
 	for chunk := range slices.Chunk(slices.Sorted(maps.Keys(first)), insertChunk) {
 		var known []visitorUserRow

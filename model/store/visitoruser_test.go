@@ -10,10 +10,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/goalgraph/goalgraph/model"
 	"github.com/goalgraph/goalgraph/model/modeltest"
 	"github.com/goalgraph/goalgraph/model/store"
+	"github.com/goalgraph/goalgraph/model/store/storetest"
 )
 
 // firstUsers says of each device whose it is, from all messages: the user's whose link is the earliest.
@@ -120,6 +122,50 @@ func TestVisitorUsers(t *testing.T) {
 		}
 		if several < 8 {
 			t.Errorf("%d users have several devices: it says little", several)
+		}
+	})
+}
+
+// A visitor who was forgotten with the last session and comes back is the user's whom the device was linked to lately.
+func TestVisitorUsersComeBack(t *testing.T) {
+	storetest.Databases(t, func(t *testing.T, url string) {
+		now := model.Millis(20_000 * aDay)
+		st, err := store.Open(t.Context(), url, store.Options{Now: func() time.Time { return now.Time() }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { st.Close() })
+		if _, err := st.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		site, days := mustCreateSite(t, st, "shop.example").ID, 1
+		if _, err := st.UpdateSite(t.Context(), site, func(s *model.Site) error { s.RetentionDays = &days; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		visit := func(id string, user string) {
+			t.Helper()
+			m := model.Message{AnonymousID: "device", UserID: user, Hit: model.Hit{ID: model.MessageIDOf(id), At: now, Kind: model.PageView, Name: "/"}}
+			if _, err := st.Write(t.Context(), site, []model.Message{m}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		users := func() (found []store.VisitorUser) {
+			t.Helper()
+			found, _, err := st.VisitorUsers(t.Context(), site, store.Revision{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return found
+		}
+		visit("first", "ann")
+		before := users()
+		now += aDay + aDay/2
+		if n, err := st.EraseExpired(t.Context(), site); n != 1 || err != nil || len(users()) != 0 {
+			t.Fatalf("%d sessions are erased, %v: %+v", n, err, users())
+		}
+		visit("again", "")
+		if after := users(); len(before) != 1 || len(after) != 1 || after[0].User != "ann" || after[0].Visitor == before[0].Visitor {
+			t.Errorf("%+v, before %+v", after, before)
 		}
 	})
 }
