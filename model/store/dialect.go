@@ -35,6 +35,8 @@ type dialect struct {
 	keyLock string
 	// byBytes follows the name of a text column that is compared by its bytes.
 	byBytes string
+	// ofSite holds rows that are sought by a list of their ids to a site. SQLite would read all rows of the site otherwise.
+	ofSite string
 	// userLock takes locks, by a list of their numbers, until the transaction ends.
 	userLock string
 	// copies tells whether COPY can load rows.
@@ -58,7 +60,7 @@ type dialect struct {
 
 var (
 	// SQLite's transactions begin IMMEDIATE: they hold the one write lock from the start.
-	sqliteDialect     = dialect{migrations: migrations.SQLite, writers: 1, inserted: "TRUE", pairs: jsonPairs, eachRow: scanRows}
+	sqliteDialect     = dialect{migrations: migrations.SQLite, ofSite: "+site_id = ?", writers: 1, inserted: "TRUE", pairs: jsonPairs, eachRow: scanRows}
 	postgresqlDialect = dialect{
 		migrations: migrations.PostgreSQL,
 		// Any number that nobody else uses; it spells "goalgraf".
@@ -66,6 +68,7 @@ var (
 		rowLock:       "UPDATE",
 		keyLock:       "KEY SHARE",
 		byBytes:       ` COLLATE "C"`,
+		ofSite:        "site_id = ?",
 		userLock:      "SELECT pg_advisory_xact_lock(lock) FROM unnest(ARRAY[?]::bigint[]) AS lock",
 		copies:        true,
 		writers:       8,

@@ -315,7 +315,7 @@ func (s *Store) EachVisitor(ctx context.Context, site int64, keys []string, do f
 func (s *Store) EachVisitorOf(ctx context.Context, site int64, numbers []int64, do func(number int64, key string) error) (err error) {
 	defer wrap(&err, "%d visitors of site %d", len(numbers), site)
 	for chunk := range slices.Chunk(numbers, insertChunk) {
-		if err := s.eachVisitor(ctx, s.db.NewSelect().Where("site_id = ? AND id IN (?)", site, bun.List(chunk)), do); err != nil {
+		if err := s.eachVisitor(ctx, s.db.NewSelect().Where(s.dialect.ofSite, site).Where("id IN (?)", bun.List(chunk)), do); err != nil {
 			return err
 		}
 	}
