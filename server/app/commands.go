@@ -260,7 +260,7 @@ func byFlag(err error) error {
 
 // CreateKey creates a key and returns its secret. It notes the sites that it creates.
 func CreateKey(ctx context.Context, o Options, n NewKey) (secret string, err error) {
-	err = WithNewStore(ctx, o, func(st *store.Store) error {
+	err = withNotedStore(ctx, o, func(st *store.Store) error {
 		if _, err := st.Migrate(ctx); err != nil {
 			return err
 		}
@@ -345,8 +345,13 @@ func WithStore(ctx context.Context, o Options, do func(*store.Store) error) erro
 	return withStore(ctx, o, true, do)
 }
 
-// WithNewStore calls do with the database, without migrating it. There may be none yet, which it notes.
+// WithNewStore calls do with the database, without migrating it. There may be none yet.
 func WithNewStore(ctx context.Context, o Options, do func(*store.Store) error) error {
+	return withStore(ctx, o, false, do)
+}
+
+// withNotedStore is WithNewStore, and notes that there was no database.
+func withNotedStore(ctx context.Context, o Options, do func(*store.Store) error) error {
 	return withStore(ctx, o, false, func(st *store.Store) error {
 		isNew, err := st.IsNew(ctx)
 		if err != nil {

@@ -81,7 +81,7 @@ func Roles(ctx context.Context, st *store.Store, role model.Role, domains []stri
 
 // CreateUser creates a user and returns a link by which it sets its password.
 func CreateUser(ctx context.Context, o Options, name string, role model.Role, domains []string) (link string, err error) {
-	err = WithNewStore(ctx, o, func(st *store.Store) error {
+	err = withNotedStore(ctx, o, func(st *store.Store) error {
 		if _, err := st.Migrate(ctx); err != nil {
 			return err
 		}
