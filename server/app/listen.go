@@ -98,12 +98,13 @@ func (a *App) url() string {
 	if a.tls != nil {
 		scheme = "https"
 	}
-	host, port, err := net.SplitHostPort(address)
+	_, port, err := net.SplitHostPort(address)
 	if err == nil && len(a.options.TLSDomains) > 0 {
-		if host = a.options.TLSDomains[0]; port == "443" {
-			return scheme + "://" + host
+		domain := a.options.TLSDomains[0]
+		if port == "443" {
+			return scheme + "://" + domain
 		}
-		address = net.JoinHostPort(host, port)
+		address = net.JoinHostPort(domain, port)
 	}
 	return scheme + "://" + reachable(address)
 }
