@@ -165,7 +165,7 @@ func TestDeleteSiteErasesEverything(t *testing.T) {
 // is refused: nothing of it stays.
 func TestDeleteSiteWhileItIsWritten(t *testing.T) {
 	onEach(t, func(t *testing.T, st *store.Store) {
-		for round := range uint64(8) {
+		for round := range uint64(4) {
 			site := mustCreateSite(t, st, "shop.example")
 			messages := randomMessages(newRand(round), 400)
 			for i := range messages {
